@@ -218,6 +218,9 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
                 durable=memory.durable,
                 callback_data=callback_data_of_task(context),
             )
+            if order.spec.window is not None:
+                own_zones = order.spec.zone_field is not None
+                self.log.info("%s", order.spec.window.told(time.time(), own_zones=own_zones))
             run = BatchRun(account.config, memory, order.folder, reports, self._cancellation, self.log)
             outbox = self._outbox(order, account, workspace, run)
             this.busy = True

@@ -288,6 +288,8 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
                 may_be_nobody=True,
                 callback_data=callback_data_of_task(context),
             )
+            if order.window is not None:
+                self.log.info("%s", order.window.told(time.time()))
             config = account.config
             policy = SendPolicy.of_one_request(
                 LookPolicy(read_timeout=config.longest_call, grace=self.log_grace),

@@ -46,6 +46,20 @@ class SendWindow:
         begin = next(begin for begin, end in hours if now < end - CLOSING)
         return begin if begin > now else None
 
+    def told(self, now: float, *, own_zones: bool = False) -> str:
+        """Return a line about the hours, and about when what is posted now goes out.
+
+        :param own_zones: True if recipients may have time zones of their own.
+        """
+        over_midnight = " (over midnight)" if self.opens > self.closes else ""
+        hours = f"Hours {self.opens:%H:%M} to {self.closes:%H:%M}{over_midnight}, {self.zone}"
+        opening = self.opening(now)
+        when = "at once"
+        if opening is not None:
+            when = f"from {datetime.fromtimestamp(opening, ZoneInfo(self.zone)):%Y-%m-%d %H:%M} on"
+        others = ". Recipients with a time zone of their own: by its clock" if own_zones else ""
+        return f"{hours}: what is posted now goes out {when}{others}."
+
     def latest(self, now: float, zones: Iterable[str | None]) -> float | None:
         """Return the latest time that anybody's messages wait for now; None if nobody's do."""
         return max((at for zone in zones if (at := self.opening(now, zone)) is not None), default=None)

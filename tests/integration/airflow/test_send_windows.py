@@ -47,14 +47,19 @@ def test_within_the_hours_everybody_gets_it_at_once(account: RunningSimulator, b
 
 
 def test_outside_of_them_the_vendor_is_asked_to_send_when_they_begin_and_no_worker_waits(
-    account: RunningSimulator, batch_task: BatchTask
+    account: RunningSimulator,
+    batch_task: BatchTask,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    caplog.set_level("INFO")
     began = time.monotonic()
     receipt = batch(numbers(3), SHUT).execute(batch_task.context())
     assert time.monotonic() - began < 60
     assert len(waits(account)) == 3
     assert all(3 * 3600 - 120 < each <= 3 * 3600 + 3 for each in waits(account).values())
     assert receipt["send_at"]
+    assert "UTC: what is posted now goes out from " in caplog.text + "".join(capsys.readouterr())
 
 
 def test_each_gets_it_by_the_clock_where_they_are(
@@ -69,7 +74,10 @@ def test_each_gets_it_by_the_clock_where_they_are(
 
 
 def test_a_row_with_what_is_no_time_zone_is_left_out_and_its_value_is_not_shown(
-    account: RunningSimulator, batch_task: BatchTask, caplog: pytest.LogCaptureFixture
+    account: RunningSimulator,
+    batch_task: BatchTask,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     zones = [*["UTC"] * 11, "41793026799"]
     rows = [{"phone": number, "zone": zone} for number, zone in zip(numbers(12), zones, strict=True)]
@@ -77,7 +85,9 @@ def test_a_row_with_what_is_no_time_zone_is_left_out_and_its_value_is_not_shown(
     assert (receipt["counts"]["accepted"], receipt["counts"]["quarantined"]) == (11, 1)
     line = "zone: got something else, expected a time zone such as Asia/Bangkok"
     assert receipt["quarantined_by_reason"] == {line: 1}
-    assert "41793026799" not in caplog.text
+    said = caplog.text + "".join(capsys.readouterr())
+    assert "1 quarantined" in said
+    assert "41793026799" not in said
 
 
 def test_no_two_requests_wait_for_the_same_moment_since_the_logs_are_read_by_time(
@@ -96,13 +106,20 @@ def test_a_retry_in_other_hours_sends_nothing_again(account: RunningSimulator, b
     assert receipt["counts"]["accepted"] == 4
 
 
-def test_a_single_send_has_hours_too(account: RunningSimulator, batch_task: BatchTask) -> None:
+def test_a_single_send_has_hours_too(
+    account: RunningSimulator,
+    batch_task: BatchTask,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level("INFO")
     operator = OmniSendMessageOperator(
         task_id="send", scenario_key=SCENARIO, to=numbers(1)[0], send_window=hours(*SHUT), timezone="UTC", **TEXT
     )
     receipt = operator.execute(batch_task.context())
     assert all(each > 3 * 3600 - 120 for each in waits(account).values())
     assert receipt["send_at"]
+    assert "UTC: what is posted now goes out from " in caplog.text + "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize("later", ["send_window", "send_at"])

@@ -38,6 +38,19 @@ def test_outside_of_them_it_waits_for_the_next(now: str, expected: str) -> None:
     assert DAY.opening(at(now)) == at(expected)
 
 
+def test_a_line_tells_the_hours_and_when_what_is_posted_now_goes_out() -> None:
+    assert DAY.told(at("2026-11-28 12:00")) == (
+        "Hours 09:00 to 20:00, Asia/Bangkok: what is posted now goes out at once."
+    )
+    assert DAY.told(at("2026-12-31 21:00"), own_zones=True) == (
+        "Hours 09:00 to 20:00, Asia/Bangkok: what is posted now goes out from 2027-01-01 09:00 on. "
+        "Recipients with a time zone of their own: by its clock."
+    )
+    assert NIGHT.told(at("2026-11-28 12:00", "UTC")) == (
+        "Hours 20:00 to 02:00 (over midnight), UTC: what is posted now goes out from 2026-11-28 20:00 on."
+    )
+
+
 def test_just_before_their_end_it_waits_because_a_request_takes_its_time() -> None:
     end = at("2026-11-28 20:00")
     assert DAY.opening(end - CLOSING) == at("2026-11-29 09:00")
