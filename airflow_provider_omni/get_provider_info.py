@@ -124,7 +124,7 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "placeholders": {
         "host": "xyz123.api.infobip.com",
         "schema": "https",
-        "port": "443",
+        "port": "443; type it in: without one, Test of a saved connection fails",
         "login": "user name; not needed for an API key or token",
     },
 }

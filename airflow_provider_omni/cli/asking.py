@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.problems import unexpected
 
 
 def ask(question: str, *, yes: bool) -> None:
@@ -18,7 +17,7 @@ def ask(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        problem = unexpected("--yes", "no --yes, and nobody to ask", f"--yes, which answers: {question}")
+        problem = f"--yes: missing, and nobody is there to be asked: {question}"
         raise OmniInputError("Nothing was done.", problems=(problem,))
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

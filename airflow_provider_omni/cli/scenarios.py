@@ -26,8 +26,10 @@ def flow_of(steps: Sequence[str]) -> list[dict[str, str]]:
     flow, problems = [], []
     for place, step in enumerate(steps):
         channel, colon, sender = (part.strip() for part in step.partition(":"))
-        if not channel or (colon and not sender):
-            problems.append(unexpected(f"--step[{place}]", "no channel or no sender", "such as LINE:my-line-sender"))
+        if not channel or "=" in channel or (colon and not sender):
+            problems.append(
+                unexpected(f"--step[{place}]", "no channel, or no sender after a colon", "such as LINE:my-line-sender")
+            )
             continue
         flow.append({"channel": channel.upper(), **({"from": sender} if sender else {})})
     if problems:

@@ -21,7 +21,10 @@ export const age = (time) =>
   h("time", { "data-at": time, datetime: new Date(time).toISOString(), title: clock(time, 0) }, ago(time, Date.now()));
 
 export const tasksOf = (delivery) => {
-  const names = [...new Set(delivery.entries.map((entry) => entry.taskName))];
+  const all = delivery.entries.map((entry) => entry.taskName);
+  // One mapped task is named with its index; many of one name are that name.
+  const named = ({ taskName, map }) => (map < 0 || all.filter((one) => one === taskName).length > 1 ? taskName : `${taskName} [${map}]`);
+  const names = [...new Set(delivery.entries.map(named))];
   const shown = names.length > 3 ? [...names.slice(0, 2), `${names.length - 2} more`] : names;
   return shown.flatMap((name, index) => [index ? " → " : "", value(name)]);
 };

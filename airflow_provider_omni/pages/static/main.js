@@ -120,7 +120,8 @@ async function lookAtAll(current, fresh) {
   const update = (loading) => {
     if (!current()) return false;
     const deliveries = deliveriesOf(found.entries);
-    const open = deliveries.some((delivery) => delivery.open);
+    // Who has just begun a run looks for it here.
+    const open = deliveries.some((delivery) => delivery.open) || !deliveries.length;
     last = { deliveries, total: found.total, more: found.total - found.entries.length, cut: found.cut, looked: Date.now(), next: open ? pause : LATER };
     list.update({ ...last, loading });
     return open;

@@ -62,7 +62,7 @@ export const STATES = {
   dry_run: { words: "Dry run", look: "off" },
   waiting: { words: "Waiting", look: "open" },
   delivered: { words: "Delivered", look: "ok" },
-  reached: { words: "Goal reached", look: "ok" },
+  reached: { words: "Goal reached", look: "late" },
   undelivered: { words: "Undelivered", look: "bad" },
   timeout: { words: "Timed out", look: "late" },
   failed: { words: "Send failed", look: "bad" },

@@ -280,6 +280,18 @@ def test_the_list_and_the_page_name_a_delivery_alike(alone: PageAlone) -> None:
     assert alone.page.title() == f"{name} · OMNI deliveries"
 
 
+def test_an_empty_page_looks_often_since_somebody_may_have_just_begun_a_run(alone: PageAlone) -> None:
+    alone.open()
+    expect(alone.page.get_by_text("No deliveries in this time")).to_be_visible()
+    expect(alone.page.get_by_text("looks every 5 s")).to_be_visible()
+
+
+def test_a_goal_that_is_less_than_everybody_does_not_look_like_all_is_well(alone: PageAlone) -> None:
+    alone.put("order", "one", send=ONE_SENT, wait=REACHED)
+    alone.open()
+    expect(alone.page.locator("tbody .badge")).to_have_class("badge badge-late")
+
+
 def test_the_estimate_stands_beside_the_cost(alone: PageAlone) -> None:
     alone.put("shop", "one", send=BATCH_SENT | {"sms_parts": 3882}, wait=BATCH_WAITING)
     alone.open_delivery("shop", "one", "wait")

@@ -119,6 +119,22 @@ def test_a_task_that_sends_and_waits_is_one_delivery_with_the_numbers_of_both(pa
     assert found == [[1, 4, 4, "reached"]]
 
 
+def test_a_mapped_task_alone_is_named_with_its_index_and_many_of_one_name_are_that_name(page: Page) -> None:
+    code = """await (async () => {
+      const { tasksOf } = await import('./list.js');
+      const text = (nodes) => { const p = document.createElement('p'); p.append(...nodes); return p.textContent; };
+      return put(...given).map((one) => text(tasksOf(one)));
+    })()"""
+    alone = asked(page, code, ("send", 3, send(bulk_ids=ids("b", 1))), ("delivered", 3, waits(bulk_ids=ids("b", 1))))
+    many = asked(
+        page,
+        code,
+        *(("send", index, send(bulk_ids=[f"b{index}"])) for index in range(2)),
+        ("delivered", -1, waits(bulk_ids=["b0", "b1"])),
+    )
+    assert (alone, many) == (["send [3] → delivered [3]"], ["send → delivered"])
+
+
 def test_the_suppressed_are_counted_apart(page: Page) -> None:
     report = send(counts={"requested": 5, "accepted": 3, "suppressed": 2})
     found = asked(page, "put(...given).map((one) => [one.suppressed, m.wayOf(one).unsent])", ("send", -1, report))
