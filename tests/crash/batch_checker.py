@@ -20,6 +20,7 @@ from tests.crash.checker import (
     posted_in_the_dark,
     strange_receipts,
     switched,
+    tries_overlap,
 )
 from tests.crash.clocks import Clocks
 from tests.crash.world import World
@@ -57,7 +58,9 @@ def judge_batch_send(schedule: BatchSchedule, world: World, task: BatchTask) -> 
     # Before Airflow 3.3 nothing tells a try that wakes up that another one has counted meanwhile.
     state_lost = schedule.airflow == "3.2" or (not schedule.ledger and bool(task.task_state.lost_at))
     judgement.wrong += counted_twice(
-        world, task.posts, lost=bool(task.spoilt_at or schedule.send.moved_at or state_lost)
+        world,
+        task.posts,
+        lost=bool(task.spoilt_at or schedule.send.moved_at or state_lost) or tries_overlap(schedule.send),
     )
     if len(world.simulators) == 1 and len(set(schedule.upheavals.secrets)) == 1:
         judgement.wrong += hidden_by_refusals(record, task.ends, schedule.settings.log_lag_seconds)

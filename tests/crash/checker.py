@@ -63,6 +63,8 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
             if task.unrecorded or lost_between(accepted, lost_at, task.posts):
                 why = switched(schedule, world, number)
             why = why or another_send(accepted, task.others_began_at)
+            if why is None and (task.unrecorded or task.task_state.lost_at):
+                why = another_send_after_a_switch(schedule, world, number, accepted, task.others_began_at)
             why = why or _exception(schedule, task, {each.message_id for each in accepted})
             if why is None:
                 judgement.twice.append(line)
@@ -76,10 +78,16 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
     lost = bool(task.unrecorded or task.task_state.lost_at or task.others_began_at)
     judgement.wrong += strange_receipts(world, task.ends, lost=lost)
     judgement.wrong += posted_in_the_dark(task.posts)
-    judgement.wrong += counted_twice(world, task.posts, lost=lost)
+    judgement.wrong += counted_twice(world, task.posts, lost=lost or tries_overlap(schedule.send))
     if len(world.simulators) == 1 and len(set(schedule.upheavals.secrets)) == 1:
         judgement.wrong += hidden_by_refusals(record, task.ends, schedule.settings.log_lag_seconds)
     return judgement
+
+
+def tries_overlap(send: Any) -> bool:
+    """Return True if a try may run on after Airflow has given it up, so that two hear of a message."""
+    frozen = any(point is not None and point.frozen_for is not None for point in send.crash_points)
+    return frozen or send.presumed_dead_after is not None
 
 
 def counted_twice(world: World, posts: Iterable[Any], *, lost: bool) -> Iterable[str]:
@@ -160,12 +168,14 @@ def lost_between(accepted: Sequence[Acceptance], lost_at: Sequence[float], posts
     return False
 
 
-def switched(schedule: Any, world: World, number: str) -> str | None:
+def switched(schedule: Any, world: World, number: str, since: float = -math.inf, until: float = math.inf) -> str | None:
     """Return the reason why a second message from another account, or under another `id_secret`, is not against the
     promise where there is no record of the first. Within one account and under one secret it is.
+
+    `since`, `until`: only messages of this time are looked at.
     """
     for simulator in world.simulators.values():
-        ids = [each.message_id for each in simulator.record.messages_for(number)]
+        ids = [each.message_id for each in simulator.record.messages_for(number) if since <= each.at < until]
         if len(ids) > 1 and (len(set(schedule.upheavals.secrets)) == 1 or len(set(ids)) < len(ids)):
             return None
     return SWITCHED
@@ -182,6 +192,23 @@ def another_send(accepted: Sequence[Acceptance], others_began_at: Iterable[float
         for began in others_began_at
     )
     return ANOTHER_SEND if any(anew) and len(times) == 2 else None
+
+
+def another_send_after_a_switch(
+    schedule: Any, world: World, number: str, accepted: Sequence[Acceptance], others_began_at: Iterable[float]
+) -> str | None:
+    """Return the reason if both are true: each of two sends under a shared key, days apart, is excused by itself."""
+    for began in others_began_at:
+        before = [each.at for each in accepted if each.at < began]
+        after = [each.at for each in accepted if each.at >= began]
+        if not before or not after or min(after) - max(before) <= FORGOTTEN:
+            continue
+        alone = (
+            len(times) == 1 or switched(schedule, world, number, times[0], times[-1] + 1.0) for times in (before, after)
+        )
+        if all(alone):
+            return ANOTHER_SEND
+    return None
 
 
 def _exception(schedule: Schedule, task: SendTask, message_ids: set[str]) -> str | None:
