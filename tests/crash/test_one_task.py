@@ -72,3 +72,7 @@ def test_the_family_of_batches_notices_when_a_rule_is_taken_out(name: str) -> No
     with mutant.patches():
         results = (batch_running.run_in_one_task(seed, focus=mutant.focus) for seed in range(16))
         assert any(mutant.noticed_in(result.judgement) for result in results)
+
+
+def test_somebody_suppressed_whose_message_was_refused_and_then_accepted_is_counted_once() -> None:
+    assert not batch_running.run_in_one_task(1301423).judgement.failed

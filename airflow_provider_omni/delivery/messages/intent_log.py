@@ -310,13 +310,15 @@ class IntentLog:
         if self.empty() or workspace.scalar("SELECT 1 FROM suppressed LIMIT 1") is None:
             return 0, 0
         accepted = f"SELECT coalesce(known.label, known.id) FROM {_JOINED} WHERE {_STATE} = '{_S.ACCEPTED.value}'"
+        # Somebody who was refused before has the id of a later attempt meanwhile.
+        known_people = "SELECT coalesce(first, id) FROM person"
         rows = workspace.execute(
-            "UPDATE suppressed SET sent = 1 WHERE NOT sent AND id NOT IN (SELECT id FROM person) "
+            f"UPDATE suppressed SET sent = 1 WHERE NOT sent AND id NOT IN ({known_people}) "
             f"AND coalesce(key, id) IN ({accepted})"
         )
         people = workspace.execute(
             "INSERT INTO person (seq, id, address, key, content, todo) "
-            "SELECT min(seq), id, address, key, 0, 0 FROM suppressed WHERE sent AND id NOT IN (SELECT id FROM person) "
+            f"SELECT min(seq), id, address, key, 0, 0 FROM suppressed WHERE sent AND id NOT IN ({known_people}) "
             "GROUP BY id"
         )
         return people, rows
